@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, open, rm, writeFile } from 'node:fs/promises'
-import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { childExit } from './child-exit.ts'
 import { findFreePort } from './free-port.ts'
 import { findNatsServer } from './nats-binary.ts'
+import { askNatsInfo } from './nats-info.ts'
+
+const stopTimeoutMs = 5000
 
 /**
  * A real nats-server with JetStream on loopback, for `npm start` and for tests.
@@ -19,24 +22,26 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   await mkdir(options.dataDir, { recursive: true })
   const configFile = join(options.dataDir, 'nats.conf')
   await writeFile(configFile, config(port, options.dataDir))
-  const log = await open(options.logFile ?? join(options.dataDir, 'server.log'), 'a')
-  const child = spawn(binary, ['-c', configFile], { stdio: ['ignore', log.fd, log.fd], detached: true })
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
+  const logFile = options.logFile ?? join(options.dataDir, 'server.log')
+  const log = await open(logFile, 'a')
+  const child = spawn(binary, ['-c', configFile], {
+    stdio: ['ignore', log.fd, log.fd],
+    detached: true,
   })
+  const exited = childExit(child)
   await log.close()
-  await waitForInfo(child, port, options.startTimeoutMs ?? 10_000)
+  if (child.pid !== undefined) options.onSpawn?.(child.pid)
+  await waitForJetStream({ child, exited, port, logFile, options })
   return {
     url: `nats://127.0.0.1:${port}`,
     port,
-    pid: child.pid as number,
+    pid: child.pid ?? 0,
     exited,
     signal: (signal) => child.kill(signal),
     stop: async () => {
       child.kill('SIGTERM')
-      const inTime = await Promise.race([exited.then(() => true), sleep(5000, false, { ref: false })])
-      if (!inTime) child.kill('SIGKILL')
+      const late = AbortSignal.timeout(stopTimeoutMs)
+      late.addEventListener('abort', () => child.kill('SIGKILL'))
       await exited
       if (options.temporary) await rm(options.dataDir, { recursive: true, force: true })
     },
@@ -51,13 +56,17 @@ export type NatsServerOptions = {
   startTimeoutMs?: number
   /** Remove the data after stop(): for tests. */
   temporary?: boolean
+  /** Told of the process at its birth, so that it is never forgotten. */
+  onSpawn?: (pid: number) => void
+  /** Gives up starting. */
+  signal?: AbortSignal
 }
 
 export type NatsServer = {
   url: string
   port: number
   pid: number
-  exited: Promise<void>
+  exited: Promise<string>
   signal: (signal: NodeJS.Signals) => boolean
   stop: () => Promise<void>
 }
@@ -78,28 +87,27 @@ jetstream {
 `
 }
 
-async function waitForInfo(child: ChildProcess, port: number, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`nats-server ended with code ${child.exitCode} while starting: see its log.`)
-    if (await greets(port)) return
+async function waitForJetStream(start: {
+  child: ChildProcess
+  exited: Promise<string>
+  port: number
+  logFile: string
+  options: NatsServerOptions
+}): Promise<void> {
+  const { child, exited, port, logFile, options } = start
+  const deadline = Date.now() + (options.startTimeoutMs ?? 10_000)
+  let ended: string | undefined
+  void exited.then((how) => (ended = how))
+  for (;;) {
+    if (ended !== undefined) {
+      throw new Error(`nats-server ended (${ended}) while starting: see ${logFile}.`)
+    }
+    if ((await askNatsInfo('127.0.0.1', port))?.jetstream) return
+    if (Date.now() > deadline || options.signal?.aborted) break
     await sleep(20)
   }
   child.kill('SIGKILL')
-  throw new Error(`nats-server did not answer on port ${port} within ${timeoutMs} ms.`)
-}
-
-/** A NATS server speaks first: INFO {…}. */
-function greets(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection({ port, host: '127.0.0.1' })
-    const done = (answer: boolean) => {
-      socket.destroy()
-      resolve(answer)
-    }
-    socket.setTimeout(1000, () => done(false))
-    socket.once('error', () => done(false))
-    socket.once('data', (data) => done(data.toString('latin1').startsWith('INFO ')))
-    socket.once('close', () => done(false))
-  })
+  await exited
+  options.signal?.throwIfAborted()
+  throw new Error(`nats-server did not answer on port ${port} in time: see ${logFile}.`)
 }
