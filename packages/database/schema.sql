@@ -52,6 +52,11 @@ create table api_keys (
   last_used_at timestamp with time zone,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  revoked_sha256 text default 
+CASE
+    WHEN (revoked_at IS NOT NULL) THEN encode(key_hash, 'hex'::text)
+    ELSE NULL::text
+END,
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_key_hash_key UNIQUE (key_hash),
   constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
@@ -64,12 +69,13 @@ create table api_keys (
 comment on column api_keys.key_hash is 'SHA-256 of the whole key, 32 raw bytes, so that a key can never be stored here by mistake.';
 comment on column api_keys.prefix is 'The first characters of the key, to tell keys apart in lists.';
 comment on column api_keys.revoked_at is 'Never set back to null: a revoked key stays revoked.';
+comment on column api_keys.revoked_sha256 is 'The hash of a revoked key, in hex, for telling everyone; null while the key lives.';
 comment on table api_keys is 'Bearer keys of users and operators. The key itself is nowhere in the database.';
 CREATE INDEX api_keys_of_user ON public.api_keys USING btree (user_id);
 CREATE INDEX api_keys_revoked ON public.api_keys USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 grant insert on api_keys to provisioner;
 grant select on api_keys to data_api, llm_relay, search_proxy;
-grant select (id, user_id, prefix, class, name, scopes, rate_limit_per_min, created_at, last_used_at, expires_at, revoked_at) on api_keys to provisioner;
+grant select (id, user_id, prefix, class, name, scopes, rate_limit_per_min, created_at, last_used_at, expires_at, revoked_at, revoked_sha256) on api_keys to provisioner;
 grant update (last_used_at) on api_keys to data_api, llm_relay, search_proxy;
 grant update (name, scopes, rate_limit_per_min, expires_at, revoked_at) on api_keys to provisioner;
 
@@ -219,6 +225,40 @@ comment on table payments is 'Money that moved in, or is asked for: one row per 
 CREATE INDEX payments_of_user ON public.payments USING btree (user_id);
 grant insert, select, update on payments to payments;
 
+create table rate_limits (
+  key_id uuid not null,
+  full_at timestamp with time zone not null,
+  constraint rate_limits_pkey PRIMARY KEY (key_id),
+  constraint rate_limits_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_keys(id) ON DELETE CASCADE
+);
+comment on column rate_limits.full_at is 'When the bucket is full again if nobody takes more; a minute ahead of now means empty, later means debt.';
+comment on table rate_limits is 'The shared token bucket of each key, which holds a minute''s worth of requests.';
+alter table rate_limits set (fillfactor=50);
+grant insert, select on rate_limits to data_api, llm_relay, search_proxy;
+grant update (full_at) on rate_limits to data_api, llm_relay, search_proxy;
+
+create table usage_daily (
+  user_id uuid not null,
+  day text not null,
+  endpoint text not null,
+  requests bigint not null,
+  failed bigint not null,
+  cached bigint not null,
+  cost_points bigint not null,
+  duration_ms bigint not null,
+  constraint usage_daily_pkey PRIMARY KEY (user_id, day, endpoint),
+  constraint usage_daily_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
+  constraint usage_daily_day_check CHECK ((day ~ '^\d{4}-\d{2}-\d{2}$'::text)),
+  constraint usage_daily_requests_check CHECK ((requests > 0))
+);
+comment on column usage_daily.day is 'The day in Shanghai, as YYYY-MM-DD.';
+comment on column usage_daily.failed is 'Answered with status 400 or above.';
+comment on column usage_daily.duration_ms is 'Of all requests together.';
+comment on table usage_daily is 'Totals of usage_log, moved in the statement that writes it; they stay when its rows are pruned.';
+grant insert, select on usage_daily to data_api, llm_relay, search_proxy;
+grant select on usage_daily to provisioner;
+grant update (requests, failed, cached, cost_points, duration_ms) on usage_daily to data_api, llm_relay, search_proxy;
+
 create table usage_log (
   request_id text not null,
   user_id uuid not null,
@@ -241,9 +281,11 @@ create table usage_log (
 comment on column usage_log.endpoint is 'The route, such as /price: never a query string, which may carry what the user asked.';
 comment on column usage_log.cost_points is 'What the request cost us upstream, in the source''s points; 0 when it came from a cache.';
 comment on table usage_log is 'One row per metered request; a repeated request id counts once.';
+CREATE INDEX usage_log_at ON public.usage_log USING btree (at);
 CREATE INDEX usage_log_of_key ON public.usage_log USING btree (key_id, at);
 CREATE INDEX usage_log_of_user ON public.usage_log USING btree (user_id, at);
-grant insert, select on usage_log to data_api, llm_relay, search_proxy;
+grant delete, insert, select on usage_log to data_api;
+grant insert, select on usage_log to llm_relay, search_proxy;
 
 create table users (
   id uuid not null,

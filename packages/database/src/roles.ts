@@ -45,12 +45,23 @@ const mailbox = {
 const keyGuard = {
   users: { select: ['id', 'name', 'plan', 'paid_until'] },
   api_keys: { select: 'all', update: ['last_used_at'] },
+  rate_limits: { select: 'all', insert: 'all', update: ['full_at'] },
   usage_log: { select: 'all', insert: 'all' },
+  usage_daily: {
+    select: 'all',
+    insert: 'all',
+    update: ['requests', 'failed', 'cached', 'cost_points', 'duration_ms'],
+  },
 } satisfies Grants
 
 /** Who may do what: the whole truth. `migrate` takes away everything that does not stand here. */
 export const grants: Record<Role, Grants> = {
-  data_api: { ...keyGuard, ...mailbox },
+  data_api: {
+    ...keyGuard,
+    ...mailbox,
+    // It also prunes what it has added to the daily totals.
+    usage_log: { ...keyGuard.usage_log, delete: 'all' },
+  },
   search_proxy: { ...keyGuard, ...mailbox },
   llm_relay: { ...keyGuard, ...mailbox },
   payments: {
@@ -80,11 +91,14 @@ export const grants: Record<Role, Grants> = {
         'last_used_at',
         'expires_at',
         'revoked_at',
+        // The hash of a dead key, to tell everyone which one died.
+        'revoked_sha256',
       ],
       insert: 'all',
       update: ['name', 'scopes', 'rate_limit_per_min', 'expires_at', 'revoked_at'],
     },
     hermes_profiles: { select: 'all', insert: 'all', update: 'all' },
+    usage_daily: { select: 'all' },
   },
   bot_gateway: {
     ...mailbox,

@@ -18,6 +18,8 @@ export type Database = {
   outbox_aggregates: OutboxAggregates
   outbox_streams: OutboxStreams
   payments: Payments
+  rate_limits: RateLimits
+  usage_daily: UsageDaily
   usage_log: UsageLog
   users: Users
 }
@@ -35,6 +37,7 @@ export type ApiKeys = {
   last_used_at: Date | null
   expires_at: Date | null
   revoked_at: Date | null
+  revoked_sha256: Generated<string | null>
 }
 
 export type ApiKeysClass = 'user' | 'admin'
@@ -111,6 +114,22 @@ export type Payments = {
 export type PaymentsProcessor = 'wechat' | 'alipay' | 'stripe'
 
 export type PaymentsStatus = 'pending' | 'paid' | 'part_refunded' | 'refunded' | 'closed'
+
+export type RateLimits = {
+  key_id: string
+  full_at: Date
+}
+
+export type UsageDaily = {
+  user_id: string
+  day: string
+  endpoint: string
+  requests: Written<string, BigintInput>
+  failed: Written<string, BigintInput>
+  cached: Written<string, BigintInput>
+  cost_points: Written<string, BigintInput>
+  duration_ms: Written<string, BigintInput>
+}
 
 export type UsageLog = {
   request_id: string
