@@ -58,11 +58,15 @@ export function answer<Question, Answer>(
     // Whoever asked has stopped waiting.
     if (!(deadline > Date.now()))
       return core.meter.count(contract.subject, 'reply', 'expired', startedAt)
-    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(deadline - Date.now())])
+    const tooLate = AbortSignal.timeout(deadline - Date.now())
+    const signal = AbortSignal.any([stopping.signal, tooLate])
     let outcome = 'ok'
     try {
       const result = await handler(readQuestion(contract, message), { signal })
-      message.respond(JSON.stringify(contract.reply.parse(result)), { headers: outgoingHeaders() })
+      const reply = JSON.stringify(contract.reply.parse(result))
+      // An answer at the deadline would reach some who ask and not others.
+      if (tooLate.aborted) outcome = 'expired'
+      else message.respond(reply, { headers: outgoingHeaders() })
     } catch (error) {
       outcome = refuse(message, error)
       const level = outcome === 'internal' ? 'error' : 'info'

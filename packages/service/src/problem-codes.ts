@@ -27,6 +27,7 @@ export const problemCodes = {
   invalid_parameter: { status: 400, en: 'Invalid parameter', zh: '参数无效' },
   malformed_request: { status: 400, en: 'Malformed request', zh: '请求格式错误' },
   malformed_json: { status: 400, en: 'Body is not valid JSON', zh: '请求体不是有效的 JSON' },
+  ambiguous_code: { status: 400, en: 'Several instruments fit', zh: '有多个证券符合' },
   idempotency_key_missing: {
     status: 400,
     en: 'Idempotency-Key is missing',
@@ -64,6 +65,8 @@ export const problemCodes = {
   no_data: { status: 404, en: 'No data for this period', zh: '该时段没有数据' },
   not_trading_day: { status: 404, en: 'Not a trading day', zh: '非交易日' },
   not_published_yet: { status: 404, en: 'Not published yet', zh: '尚未发布' },
+  future_date: { status: 404, en: 'The date lies in the future', zh: '日期尚未到来' },
+  before_listing: { status: 404, en: 'Not listed yet on that day', zh: '当日尚未上市' },
   suspended: { status: 404, en: 'Trading was suspended', zh: '停牌' },
   delisted: { status: 404, en: 'Delisted', zh: '已退市' },
   not_covered: { status: 404, en: 'Not covered by this service', zh: '暂未覆盖' },
