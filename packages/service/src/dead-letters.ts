@@ -112,6 +112,8 @@ async function readAll({ js, jsm }: Connected, filter: DeadLetterFilter): Promis
 }
 
 async function readStream({ js, jsm }: Pick<Connected, 'js' | 'jsm'>): Promise<StoredMsg[]> {
+  // It is made with the first dead letter at the latest; until then there are none.
+  if (!(await streamExists(jsm, deadLetterStream.name))) return []
   const reader = await js.consumers.get(deadLetterStream.name, { name_prefix: 'dead-letters' })
   try {
     const wanted = Math.min((await reader.info(true)).num_pending, maxListed)
@@ -211,6 +213,18 @@ async function forget(jsm: JetStreamManager, { seqs }: Entry): Promise<void> {
 
 async function isGone(jsm: JetStreamManager, seq: number): Promise<boolean> {
   return (await getMessage(jsm, deadLetterStream.name, seq)) === undefined
+}
+
+async function streamExists(jsm: JetStreamManager, name: string): Promise<boolean> {
+  try {
+    await jsm.streams.info(name)
+    return true
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) {
+      return false
+    }
+    throw error
+  }
 }
 
 async function getMessage(

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, ConsumerInfo, JsMsg } from '@nats-io/jetstream'
-import type { ConsumerContract } from '@twilight/contracts/streams'
+import { type ConsumerContract, deadLetterStream } from '@twilight/contracts/streams'
 import type { BusCore } from './nats.ts'
 import { ensureConsumer, ensureStreams } from './nats-streams.ts'
 
@@ -56,8 +56,12 @@ async function findConsumer(
   onFound: PullOptions['onFound'],
 ): Promise<Consumer> {
   const { js, jsm } = core.connection.current()
+  // Also where its failures go: a message is only given up once the dead letters have it.
   await ensureStreams(jsm, core.log, {
-    streams: core.streams.filter((stream) => stream.name === contract.stream),
+    streams: [
+      ...core.streams.filter((stream) => stream.name === contract.stream),
+      deadLetterStream,
+    ],
   })
   const info = await ensureConsumer(jsm, core.log, contract)
   onFound(info)

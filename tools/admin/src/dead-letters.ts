@@ -5,7 +5,10 @@ import {
   replayDeadLetter,
   replayDeadLetters,
 } from '@twilight/service/dead-letters'
+import { StartError } from '@twilight/service/errors'
+import type { Bus } from '@twilight/service/nats'
 import { type Command, defineCommand, UsageError } from './command.ts'
+import type { Connections } from './connections.ts'
 import { renderTable } from './render-table.ts'
 
 const filterOptions = {
@@ -22,7 +25,7 @@ const list = defineCommand({
   },
   run: async ({ options, connections }) => {
     const { limit, ...filter } = options
-    const letters = await listDeadLetters(await connections.bus(), {
+    const letters = await listDeadLetters(await answeringBus(connections), {
       ...given(filter),
       limit: readCount(limit),
     })
@@ -46,7 +49,7 @@ const replay = defineCommand({
     if (all === positionals.length > 0) {
       throw new UsageError('Name the ids to replay (see dead-letters list), or say --all.')
     }
-    const bus = await connections.bus()
+    const bus = await answeringBus(connections)
     const results: ReplayResult = all
       ? { ...(await replayDeadLetters(bus, given(filter))), not_found: 0 }
       : summarize(await eachOf(positionals, (id) => replayDeadLetter(bus, id)))
@@ -65,7 +68,7 @@ const drop = defineCommand({
   run: async ({ positionals, connections }) => {
     if (positionals.length === 0)
       throw new UsageError('Name the ids to drop (see dead-letters list).')
-    const bus = await connections.bus()
+    const bus = await answeringBus(connections)
     const results = await eachOf(positionals, async (id) =>
       (await dropDeadLetter(bus, id)) ? 'dropped' : 'not_found',
     )
@@ -82,6 +85,19 @@ const drop = defineCommand({
 })
 
 export const deadLetterCommands: Command[] = [list, replay, drop]
+
+async function answeringBus(connections: Connections): Promise<Bus> {
+  const bus = await connections.bus()
+  try {
+    await bus.check()
+  } catch (cause) {
+    throw new StartError(
+      'NATS does not answer, or stores nothing: start it, or correct NATS_URL. Nothing was changed.',
+      { cause },
+    )
+  }
+  return bus
+}
 
 function describe(letters: DeadLetter[]): string {
   return renderTable(
