@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { STATUS_CODES, createServer } from 'node:http'
-import type { Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { getRequestListener } from '@hono/node-server'
@@ -57,16 +57,15 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     drainDelayMs = 1000,
     drainDeadlineMs = 10_000,
   } = options
-  const running = new Set<ServerResponse>()
+  const answers = trackAnswers()
   let draining = false
 
   const listener = getRequestListener(
-    (request, bindings) => app.fetch(request, { ...bindings, draining }),
+    (request, bindings) => app.fetch(request, draining ? { ...bindings, draining } : bindings),
     { errorHandler: (error) => answerUnroutable(error, log) },
   )
   const server = createServer(limits, (incoming, outgoing) => {
-    running.add(outgoing)
-    outgoing.once('close', () => running.delete(outgoing))
+    answers.begin(incoming, outgoing)
     if (draining) outgoing.setHeader('connection', 'close')
     if (incoming.rawHeaders.length > maxHeaders * 2) refuse(outgoing, tooManyHeaders())
     else void listener(incoming, outgoing)
@@ -76,10 +75,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   server.maxConnections = 2000
   server.maxRequestsPerSocket = 10_000
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const answering = running
-      .values()
-      .some((outgoing) => outgoing.socket === socket && outgoing.headersSent)
-    answerBrokenClient(error, socket, answering)
+    answerBrokenClient(error, socket, answers.lastOf(socket)?.headersSent ?? false)
     log.debug({ code: error.code }, 'broken request')
   })
 
@@ -95,14 +91,36 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
     port: actualPort,
     async [Symbol.asyncDispose]() {
       draining = true
-      log.info({ in_flight: running.size }, 'draining')
+      const running = answers.running()
+      log.info({ in_flight: running.length }, 'draining')
       for (const outgoing of running) {
         if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
       }
       await sleep(drainDelayMs)
-      await closeServer(server, running, drainDeadlineMs)
+      await closeServer(server, answers, drainDeadlineMs)
     },
   }
+}
+
+type Answers = ReturnType<typeof trackAnswers>
+
+/** The last answer of each connection: those before it are written first. Cheaper than a listener on each. */
+function trackAnswers() {
+  const last = new Map<Duplex, ServerResponse>()
+  return {
+    begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
+      const { socket } = incoming
+      if (!last.has(socket)) socket.once('close', () => last.delete(socket))
+      last.set(socket, outgoing)
+    },
+    // An answer that is sent has let go of its socket; one whose socket closed is gone from the map.
+    lastOf: (socket: Duplex) => unfinished(last.get(socket)),
+    running: () => [...last.values()].filter((outgoing) => unfinished(outgoing) !== undefined),
+  }
+}
+
+function unfinished(outgoing: ServerResponse | undefined): ServerResponse | undefined {
+  return outgoing?.writableFinished || outgoing?.destroyed ? undefined : outgoing
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {
@@ -129,11 +147,7 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   server.removeListener('error', listening.reject)
 }
 
-async function closeServer(
-  server: Server,
-  running: Set<ServerResponse>,
-  deadlineMs: number,
-): Promise<void> {
+async function closeServer(server: Server, answers: Answers, deadlineMs: number): Promise<void> {
   await acceptWaiting(server)
   const closed = once(server, 'close')
   const door = { open: true }
@@ -143,7 +157,10 @@ async function closeServer(
   const deadline = performance.now() + deadlineMs
   // A connection that has sent half a header is no request yet: it gets a second, not the deadline.
   const halfOpenUntil = performance.now() + Math.min(1000, deadlineMs)
-  while (door.open && performance.now() < (running.size > 0 ? deadline : halfOpenUntil)) {
+  while (
+    door.open &&
+    performance.now() < (answers.running().length > 0 ? deadline : halfOpenUntil)
+  ) {
     await sleep(20)
     server.closeIdleConnections()
   }
