@@ -57,7 +57,13 @@ CASE
     WHEN (revoked_at IS NOT NULL) THEN encode(key_hash, 'hex'::text)
     ELSE NULL::text
 END,
+  admin_sha256 text default 
+CASE
+    WHEN (class = 'admin'::text) THEN encode(key_hash, 'hex'::text)
+    ELSE NULL::text
+END,
   constraint api_keys_pkey PRIMARY KEY (id),
+  constraint api_keys_admin_sha256_key UNIQUE (admin_sha256),
   constraint api_keys_key_hash_key UNIQUE (key_hash),
   constraint api_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
   constraint api_keys_class_check CHECK ((class = ANY (ARRAY['user'::text, 'admin'::text]))),
@@ -70,14 +76,30 @@ comment on column api_keys.key_hash is 'SHA-256 of the whole key, 32 raw bytes, 
 comment on column api_keys.prefix is 'The first characters of the key, to tell keys apart in lists.';
 comment on column api_keys.revoked_at is 'Never set back to null: a revoked key stays revoked.';
 comment on column api_keys.revoked_sha256 is 'The hash of a revoked key, in hex, for telling everyone; null while the key lives.';
+comment on column api_keys.admin_sha256 is 'The hash of an admin key, in hex, for the guard of /admin; null for user keys.';
 comment on table api_keys is 'Bearer keys of users and operators. The key itself is nowhere in the database.';
 CREATE INDEX api_keys_of_user ON public.api_keys USING btree (user_id);
 CREATE INDEX api_keys_revoked ON public.api_keys USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
 grant insert on api_keys to provisioner;
 grant select on api_keys to data_api, llm_relay, search_proxy;
-grant select (id, user_id, prefix, class, name, scopes, rate_limit_per_min, created_at, last_used_at, expires_at, revoked_at, revoked_sha256) on api_keys to provisioner;
+grant select (id, user_id, prefix, class, name, scopes, rate_limit_per_min, created_at, last_used_at, expires_at, revoked_at, revoked_sha256, admin_sha256) on api_keys to provisioner;
 grant update (last_used_at) on api_keys to data_api, llm_relay, search_proxy;
-grant update (name, scopes, rate_limit_per_min, expires_at, revoked_at) on api_keys to provisioner;
+grant update (name, scopes, rate_limit_per_min, last_used_at, expires_at, revoked_at) on api_keys to provisioner;
+
+create table claims (
+  tool_call_id text not null,
+  user_id uuid not null,
+  claim jsonb not null,
+  recorded_at timestamp with time zone not null default now(),
+  constraint claims_pkey PRIMARY KEY (tool_call_id),
+  constraint claims_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
+  constraint claims_tool_call_id_check CHECK ((tool_call_id ~ '^tc_[A-Za-z0-9_-]{8,64}$'::text))
+);
+comment on column claims.tool_call_id is 'The same for one user, one version of a row and one metric, so a repeated answer is recorded once.';
+comment on column claims.claim is 'The claim as it was first served; its cache_age_seconds is of that moment.';
+comment on table claims is 'What was served to whom: a verifier trusts this and not text that went through a model. Never changed.';
+CREATE INDEX claims_of_user ON public.claims USING btree (user_id, recorded_at);
+grant insert, select on claims to data_api;
 
 create table hermes_profiles (
   id uuid not null,
@@ -234,8 +256,31 @@ create table rate_limits (
 comment on column rate_limits.full_at is 'When the bucket is full again if nobody takes more; a minute ahead of now means empty, later means debt.';
 comment on table rate_limits is 'The shared token bucket of each key, which holds a minute''s worth of requests.';
 alter table rate_limits set (fillfactor=50);
-grant insert, select on rate_limits to data_api, llm_relay, search_proxy;
-grant update (full_at) on rate_limits to data_api, llm_relay, search_proxy;
+grant insert, select on rate_limits to data_api, llm_relay, provisioner, search_proxy;
+grant update (full_at) on rate_limits to data_api, llm_relay, provisioner, search_proxy;
+
+create table upstream_budget (
+  source text not null,
+  api text not null,
+  period text not null,
+  window_at timestamp with time zone not null,
+  spent integer not null default 0,
+  learned_limit integer,
+  learned_at timestamp with time zone,
+  constraint upstream_budget_pkey PRIMARY KEY (source, api, period),
+  constraint upstream_budget_api_check CHECK (((length(api) >= 1) AND (length(api) <= 64))),
+  constraint upstream_budget_learned_limit_check CHECK ((learned_limit > 0)),
+  constraint upstream_budget_learned_when CHECK (((learned_limit IS NULL) = (learned_at IS NULL))),
+  constraint upstream_budget_period_check CHECK ((period = ANY (ARRAY['minute'::text, 'hour'::text, 'day'::text]))),
+  constraint upstream_budget_spent_check CHECK ((spent >= 0))
+);
+comment on column upstream_budget.window_at is 'When the minute, the hour or the day in Shanghai began that spent counts.';
+comment on column upstream_budget.spent is 'Booked calls, also those an instance has taken in advance and not made.';
+comment on column upstream_budget.learned_limit is 'The limit that the upstream named when it refused; it counts for a day, then the configured one does.';
+comment on table upstream_budget is 'Calls of each upstream interface, spent before they are made, by all instances together.';
+alter table upstream_budget set (fillfactor=50);
+grant insert, select on upstream_budget to data_api;
+grant update (window_at, spent, learned_limit, learned_at) on upstream_budget to data_api;
 
 create table usage_daily (
   user_id uuid not null,

@@ -68,6 +68,12 @@ const commands = {
     summary: 'format the sources',
     options: [['[path...]', 'only these (everything)']],
   },
+  bench: {
+    run: ['tools/bench/src/main.ts'],
+    summary: 'what the product costs, as ratios to bare servers in the same run',
+    ownHelp: true,
+    options: [],
+  },
   admin: {
     run: ['tools/admin/src/main.ts'],
     summary: "the operator's commands",

@@ -61,6 +61,13 @@ export const grants: Record<Role, Grants> = {
     ...mailbox,
     // It also prunes what it has added to the daily totals.
     usage_log: { ...keyGuard.usage_log, delete: 'all' },
+    // What was served stays as it was served.
+    claims: { select: 'all', insert: 'all' },
+    upstream_budget: {
+      select: 'all',
+      insert: 'all',
+      update: ['window_at', 'spent', 'learned_limit', 'learned_at'],
+    },
   },
   search_proxy: { ...keyGuard, ...mailbox },
   llm_relay: { ...keyGuard, ...mailbox },
@@ -77,7 +84,7 @@ export const grants: Record<Role, Grants> = {
       insert: ['id', 'name', 'plan', 'created_at'],
       update: ['name', 'plan'],
     },
-    // It writes key hashes and cannot read them back.
+    // It writes key hashes and cannot read them back, but for those its own guard has to find.
     api_keys: {
       select: [
         'id',
@@ -93,10 +100,13 @@ export const grants: Record<Role, Grants> = {
         'revoked_at',
         // The hash of a dead key, to tell everyone which one died.
         'revoked_sha256',
+        // The hash of an admin key, for the guard of /admin.
+        'admin_sha256',
       ],
       insert: 'all',
-      update: ['name', 'scopes', 'rate_limit_per_min', 'expires_at', 'revoked_at'],
+      update: ['name', 'scopes', 'rate_limit_per_min', 'last_used_at', 'expires_at', 'revoked_at'],
     },
+    rate_limits: keyGuard.rate_limits,
     hermes_profiles: { select: 'all', insert: 'all', update: 'all' },
     usage_daily: { select: 'all' },
   },

@@ -12,6 +12,7 @@ type Optional<Read, Write> = ColumnType<Read, Write | undefined, Write>
 
 export type Database = {
   api_keys: ApiKeys
+  claims: Claims
   hermes_profiles: HermesProfiles
   inbox: Inbox
   outbox: Outbox
@@ -19,6 +20,7 @@ export type Database = {
   outbox_streams: OutboxStreams
   payments: Payments
   rate_limits: RateLimits
+  upstream_budget: UpstreamBudget
   usage_daily: UsageDaily
   usage_log: UsageLog
   users: Users
@@ -38,9 +40,17 @@ export type ApiKeys = {
   expires_at: Date | null
   revoked_at: Date | null
   revoked_sha256: Generated<string | null>
+  admin_sha256: Generated<string | null>
 }
 
 export type ApiKeysClass = 'user' | 'admin'
+
+export type Claims = {
+  tool_call_id: string
+  user_id: string
+  claim: Written<unknown, JsonInput>
+  recorded_at: Generated<Date>
+}
 
 export type HermesProfiles = {
   id: string
@@ -119,6 +129,18 @@ export type RateLimits = {
   key_id: string
   full_at: Date
 }
+
+export type UpstreamBudget = {
+  source: string
+  api: string
+  period: UpstreamBudgetPeriod
+  window_at: Date
+  spent: Generated<number>
+  learned_limit: number | null
+  learned_at: Date | null
+}
+
+export type UpstreamBudgetPeriod = 'minute' | 'hour' | 'day'
 
 export type UsageDaily = {
   user_id: string

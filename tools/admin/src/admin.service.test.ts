@@ -38,6 +38,10 @@ describe('help', () => {
     expect(listed.map(({ name }) => name)).toEqual([
       'migrate',
       'health',
+      'issue-token',
+      'revoke',
+      'list',
+      'whoami',
       'dead-letters list',
       'dead-letters replay',
       'dead-letters drop',
@@ -101,6 +105,14 @@ describe('dead-letters', () => {
     expect([words.code, words.stdout.trim()]).toEqual([0, 'There are no dead letters.'])
     const json = await admin(['dead-letters', 'list', '--json'], { NATS_URL: nats.url })
     expect([json.code, JSON.parse(json.stdout)]).toEqual([0, []])
+  })
+
+  test('a NATS server that is away is one sentence without a stack, and exit code 1', async () => {
+    const { code, stderr } = await admin(['dead-letters', 'list'], {
+      NATS_URL: 'nats://127.0.0.1:1',
+    })
+    expect(code).toBe(1)
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('NATS does not answer')])
   })
 
   test('an id that does not exist is said, with exit code 1', async () => {

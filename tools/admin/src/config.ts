@@ -20,6 +20,7 @@ export function readAdminConfig(
   return {
     databaseAdminUrl: servers.databaseAdminUrl?.reveal() ?? stack?.postgres,
     natsUrl: servers.natsUrl?.reveal() ?? stack?.nats,
+    apiToken: servers.apiToken?.reveal(),
     serviceUrls: stack?.urls ?? {},
     rolePasswords: Object.fromEntries(
       roles.flatMap((role) => {
@@ -33,6 +34,8 @@ export function readAdminConfig(
 export type AdminConfig = {
   databaseAdminUrl: string | undefined
   natsUrl: string | undefined
+  /** The key that whoami asks about. */
+  apiToken: string | undefined
   /** Base URL of each running service, by its name in stack.json. */
   serviceUrls: Record<string, string>
   rolePasswords: Partial<Record<Role, string>>
@@ -46,6 +49,7 @@ export const serverFields = {
     }),
   ),
   natsUrl: optional(secret('NATS_URL', { about: 'the NATS server', url: ['nats:', 'tls:'] })),
+  apiToken: optional(secret('TWILIGHT_API_TOKEN', { about: 'the key that whoami asks about' })),
 }
 
 export const passwordFields: Record<string, Field<Secret | undefined>> = Object.fromEntries(

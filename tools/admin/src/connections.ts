@@ -1,6 +1,8 @@
+import type { Database } from '@twilight/database/schema'
 import { StartError } from '@twilight/service/errors'
 import type { Logger } from '@twilight/service/log'
 import { type Bus, connectBus } from '@twilight/service/nats'
+import { connectPostgres, type Postgres } from '@twilight/service/postgres'
 import type { AdminConfig } from './config.ts'
 
 /** What a command may reach. Each is opened when first asked for, so that a command needs only what it uses. */
@@ -8,6 +10,7 @@ export type Connections = AsyncDisposable & {
   config: AdminConfig
   log: Logger
   databaseAdminUrl: () => string
+  database: () => Postgres<Database>
   bus: () => Promise<Bus>
 }
 
@@ -19,13 +22,21 @@ export function openConnections({
   log: Logger
 }): Connections {
   const opened = new AsyncDisposableStack()
+  let database: Postgres<Database> | undefined
   let bus: Promise<Bus> | undefined
+  const databaseAdminUrl = () =>
+    config.databaseAdminUrl ??
+    missing('DATABASE_ADMIN_URL', 'postgres://user:password@host/database')
   return {
     config,
     log,
-    databaseAdminUrl: () =>
-      config.databaseAdminUrl ??
-      missing('DATABASE_ADMIN_URL', 'postgres://user:password@host/database'),
+    databaseAdminUrl,
+    database: () => {
+      database ??= opened.use(
+        connectPostgres<Database>({ url: databaseAdminUrl(), applicationName: 'admin', log }),
+      )
+      return database
+    },
     bus: () => {
       bus ??= connect()
       return bus

@@ -1,4 +1,4 @@
-import { StartError } from '@twilight/service/errors'
+import { Problem, StartError } from '@twilight/service/errors'
 import { createLogger } from '@twilight/service/log'
 import { redactText } from '@twilight/service/redact'
 import { type Command, UsageError } from './command.ts'
@@ -7,10 +7,18 @@ import { openConnections } from './connections.ts'
 import { deadLetterCommands } from './dead-letters.ts'
 import { healthCommand } from './health.ts'
 import { describeCommand, describeCommands } from './help.ts'
+import { keyCommands } from './keys.ts'
 import { migrateCommand } from './migrate.ts'
+import { whoamiCommand } from './whoami.ts'
 
 /** Every command an operator has. A new one is a file and a line here. */
-const commands: Command[] = [migrateCommand, healthCommand, ...deadLetterCommands]
+const commands: Command[] = [
+  migrateCommand,
+  healthCommand,
+  ...keyCommands,
+  whoamiCommand,
+  ...deadLetterCommands,
+]
 
 // Exit codes: 0 well, 1 it ran and something is not well or could not be reached, 2 wrong words.
 process.exitCode = await runCommandLine(process.argv.slice(2))
@@ -54,7 +62,8 @@ function findCommand(words: string[]): Command | undefined {
 function reportFailure(error: unknown, asJson: boolean): number {
   const message = redactText(error instanceof Error ? error.message : String(error))
   // What we foresaw says all in one sentence; of anything else the stack is needed.
-  const foreseen = error instanceof UsageError || error instanceof StartError
+  const foreseen =
+    error instanceof UsageError || error instanceof StartError || error instanceof Problem
   const text = !foreseen && error instanceof Error ? (error.stack ?? message) : message
   if (asJson) console.log(JSON.stringify({ error: message }))
   console.error(foreseen ? text : redactText(text))

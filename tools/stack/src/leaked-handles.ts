@@ -15,6 +15,9 @@ const names: Record<string, string> = {
   MessagePort: 'open worker or message port',
 }
 
+// Importing node:process opens it, in whatever library that happens; it is the runner's, not the suite's.
+void process.stdin
+
 // Taken while this file is loaded, that is, before the test file is: what a test file starts at
 // its top level counts, what the test runner itself holds open does not.
 const before = countHandles()

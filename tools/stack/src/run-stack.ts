@@ -13,6 +13,7 @@ import { inStep, type Report } from './stack-event.ts'
 import { type StackFile, writeStackFile } from './stack-file.ts'
 import { startGuardian } from './start-guardian.ts'
 import { startService } from './start-service.ts'
+import { stackTokens } from './stack-tokens.ts'
 
 const migrateTimeoutMs = 120_000
 
@@ -71,6 +72,12 @@ async function startAll(run: Run): Promise<StackFile> {
   }
   writeStackFile(config.home, stack)
   await inStep(run.report, 'migrations', () => migrate(run, stack))
+  const { tokens } = run.table
+  if (tokens) {
+    stack.tokens = await inStep(run.report, 'keys', () =>
+      stackTokens({ ...run, commands: tokens, stack }),
+    )
+  }
   const stages = [...new Set(run.services.map((row) => row.stage))].toSorted((a, b) => a - b)
   for (const stage of stages) {
     await startStage(
@@ -181,7 +188,9 @@ function startRow(run: Run, row: ServiceRow, stack: StackFile): Promise<() => Pr
     ...inherited,
     ...row.environment({
       port,
+      dataDir: join(config.home, row.name),
       natsUrl: stack.nats,
+      given: (name) => Boolean(config.environment[name] || config.environment[`${name}_FILE`]),
       databaseUrlFor: (role) => urlForRole(stack.postgres, role, secrets.roles[role]),
       urlOf: (key) => known(stack.urls[key], `a service that serves ${key}`),
     }),

@@ -7,8 +7,18 @@ export type StackTable = {
   /** A script and its arguments, run with the superuser's URL before any service starts. */
   migrate: string[]
   services: ServiceRow[]
+  /** How to get the keys of stack.json; left out: it has none. */
+  tokens?: TokenCommands
   /** Every role the migration knows: each gets its password in ROLE_PASSWORD_<ROLE>. */
   roles: string[]
+}
+
+/** Scripts and their arguments, run with the superuser's URL. */
+export type TokenCommands = {
+  /** Ends with code 0 when TWILIGHT_API_TOKEN is a key that opens something. */
+  whoami: string[]
+  /** Each prints JSON with a `key`. */
+  issue: Record<'user' | 'admin', string[]>
 }
 
 export type ServiceRow = {
@@ -30,8 +40,12 @@ export type ServiceRow = {
 
 export type ServiceFacts = {
   port: number
+  /** A folder of its own, kept between starts. */
+  dataDir: string
   databaseUrlFor: (role: string) => string
   natsUrl: string
+  /** Whether the operator has set a variable, or its _FILE: then their value stands. */
+  given: (name: string) => boolean
   /** The address of another service by its name in stack.json. */
   urlOf: (key: string) => string
 }
@@ -39,9 +53,21 @@ export type ServiceFacts = {
 export const postgresPortOffset = 20
 export const natsPortOffset = 21
 
+const admin = join(repositoryRoot, 'tools/admin/src/main.ts')
+
+/** An account of the sandbox, with the points of a usual subscription. */
+const sandboxTushareToken = '5a4db0c5000000000000000000000000000000000000000000005000'
+
 /** The product, in the order of what to open first. One row more is one app more. */
 export const twilightServices: StackTable = {
-  migrate: [join(repositoryRoot, 'tools/admin/src/main.ts'), 'migrate'],
+  migrate: [admin, 'migrate'],
+  tokens: {
+    whoami: [admin, 'whoami'],
+    issue: {
+      user: [admin, 'issue-token', '--json', '--user', 'stack-user', '--plan', 'pro'],
+      admin: [admin, 'issue-token', '--json', '--user', 'stack-admin', '--admin', '--rate', '600'],
+    },
+  },
   roles: [
     'data_api',
     'search_proxy',
@@ -73,9 +99,29 @@ export const twilightServices: StackTable = {
       portOffset: 1,
       readyPath: '/healthz',
       livePath: '/livez',
+      environment: ({ port, dataDir, databaseUrlFor, natsUrl, urlOf, given }) => ({
+        PORT: String(port),
+        DATA_DIR: dataDir,
+        DATABASE_URL: databaseUrlFor('data_api'),
+        NATS_URL: natsUrl,
+        ...(!given('TUSHARE_TOKEN') && {
+          TUSHARE_URL: `${urlOf('sandbox')}/tushare`,
+          TUSHARE_TOKEN: sandboxTushareToken,
+        }),
+      }),
+    },
+    {
+      name: 'provisioner',
+      urls: { provisioner: '' },
+      about: 'users, keys and usage, for admin keys',
+      script: join(repositoryRoot, 'apps/provisioner/src/main.ts'),
+      stage: 3,
+      portOffset: 4,
+      readyPath: '/healthz',
+      livePath: '/livez',
       environment: ({ port, databaseUrlFor, natsUrl }) => ({
         PORT: String(port),
-        DATABASE_URL: databaseUrlFor('data_api'),
+        DATABASE_URL: databaseUrlFor('provisioner'),
         NATS_URL: natsUrl,
       }),
     },
