@@ -104,11 +104,17 @@ export function readRows<Schema extends z.ZodObject>(
   return rows
 }
 
-/** Columns that must be in the answer; a nullable one may be null but not missing. */
+const required = new WeakMap<z.ZodObject, string[]>()
+
+/** Columns that must be in the answer; a nullable one may be null but not missing. Found once: it tries each. */
 function requiredColumns(schema: z.ZodObject): string[] {
-  return Object.entries<z.ZodType>(schema.shape).flatMap(([name, column]) =>
+  const known = required.get(schema)
+  if (known) return known
+  const names = Object.entries<z.ZodType>(schema.shape).flatMap(([name, column]) =>
     column.safeParse(undefined).success ? [] : [name],
   )
+  required.set(schema, names)
+  return names
 }
 
 function dropDuplicates(rows: readonly Record<string, Cell>[]): Record<string, Cell>[] {

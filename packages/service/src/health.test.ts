@@ -23,6 +23,15 @@ describe('health', () => {
     })
   })
 
+  test('a check may say that it is down and give its details all the same', async () => {
+    const check = async () => ({ ok: false, open_until: '2026-11-21T00:00:00Z' })
+    const health = createHealth({ version: '1', checks: [{ name: 'tushare', check }] })
+    expect(await health()).toMatchObject({
+      ok: false,
+      checks: { tushare: { ok: false, open_until: '2026-11-21T00:00:00Z' } },
+    })
+  })
+
   test('names what is down and tells no host, user or password', async () => {
     const health = createHealth({
       version: '1',

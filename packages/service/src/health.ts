@@ -4,7 +4,7 @@ export type HealthCheck = {
   name: string
   /** default true: when it fails the service is not healthy; false only reports */
   required?: boolean
-  /** resolves with details worth showing, rejects when down; stops when the signal aborts */
+  /** resolves with details worth showing (`ok: false` among them: down, and this is why), rejects when down; stops when the signal aborts */
   check: (signal: AbortSignal) => Promise<Record<string, unknown> | void>
 }
 
@@ -83,7 +83,7 @@ async function runCheck(check: HealthCheck['check'], signal: AbortSignal): Promi
   try {
     const details = await check(signal)
     const tookMs = Math.round(performance.now() - started)
-    return { ...redactFields(details ?? {}), ok: true, took_ms: tookMs }
+    return { ...redactFields(details ?? {}), ok: details?.['ok'] !== false, took_ms: tookMs }
   } catch (error) {
     // The message may name hosts and users; its code never does.
     return { ok: false, error: errorCode(error) }
