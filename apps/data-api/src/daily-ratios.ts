@@ -63,8 +63,8 @@ async function findRow(deps: Deps, known: Known, asKnown: MarketDate | undefined
       if (row) return { row, answer, expected: day, stale: answer.stale }
     } catch (error) {
       if (!isOutage(error)) throw error
-      const ask = (earlier: MarketDate) => ratiosOfDay(code, earlier)
-      const held = await newestHeld({ lookUp, calendar, before: day, ask })
+      const look = (earlier: MarketDate) => lookUp(ratiosOfDay(code, earlier))
+      const held = await newestHeld({ calendar, before: day, look })
       if (!held) throw error
       return { ...held, expected, stale: true }
     }

@@ -3,10 +3,11 @@ import { toTushare, type Bilingual } from '@twilight/market-sources/instrument'
 import { marketDateAt, type MarketDate } from '@twilight/market-sources/market-date'
 import type { TradingCalendar } from '@twilight/market-sources/trading-calendar'
 import { absenceCodes, absent, isNotLicensed, isOutage } from './absence.ts'
+import { type AskDayBar, createDayBars } from './day-bars.ts'
 import type { Known } from './instruments.ts'
 import type { Answer, LookUp } from './look-up.ts'
 import { newestHeld } from './newest-held.ts'
-import { rememberDays, rememberQuestions } from './quote-memory.ts'
+import { rememberDays } from './quote-memory.ts'
 import type { TradingDays } from './trading-days.ts'
 import { barsUpTo, suspensionsOfDay, type Bar } from './upstream-questions.ts'
 
@@ -39,8 +40,8 @@ export type Quotes = {
 export function createQuotes(deps: QuoteDeps): Quotes {
   const shared = {
     ...deps,
-    askBar: rememberQuestions(),
-    answered: new WeakSet<object>(),
+    askDayBar: createDayBars(deps.lookUp),
+    answered: new Set<string>(),
     daysNow: rememberDays(),
   }
   return {
@@ -51,20 +52,23 @@ export function createQuotes(deps: QuoteDeps): Quotes {
 
 type QuoteDeps = { lookUp: LookUp; tradingDays: TradingDays }
 type Shared = QuoteDeps & {
-  askBar: ReturnType<typeof rememberQuestions>
-  /** questions that had a bar */
-  answered: WeakSet<object>
+  askDayBar: AskDayBar
+  /** codes and days that had a bar */
+  answered: Set<string>
   daysNow: ReturnType<typeof rememberDays>
 }
 
+const maxAnswered = 10_000
+
 async function quoteOn(deps: Shared, known: Known, date: MarketDate): Promise<Quote> {
-  const question = deps.askBar(known.instrument, date)
+  const asked = `${known.instrument.code} ${date}`
   // A day that had a bar needs no calendar.
-  if (!deps.answered.has(question)) await refuseInVain(deps, known, date)
-  const answer = await licensed(known, deps.lookUp(question))
+  if (!deps.answered.has(asked)) await refuseInVain(deps, known, date)
+  const answer = await licensed(known, deps.askDayBar(known.instrument, date))
   const [bar] = answer.rows
   if (!bar) throw await explainMissing(deps, known, date)
-  deps.answered.add(question)
+  if (deps.answered.size >= maxAnswered) deps.answered.clear()
+  deps.answered.add(asked)
   return { bar, answer, stale: answer.stale }
 }
 
@@ -115,11 +119,11 @@ async function latestQuote(deps: Shared, known: Known): Promise<Quote> {
   }
   let answer: Answer<Bar>
   try {
-    answer = await licensed(known, deps.lookUp(deps.askBar(instrument, possible)))
+    answer = await licensed(known, deps.askDayBar(instrument, possible))
   } catch (error) {
     if (!isOutage(error)) throw error
-    const ask = (day: MarketDate) => deps.askBar(instrument, day)
-    const held = await newestHeld({ lookUp: deps.lookUp, calendar, before: possible, ask })
+    const look = (day: MarketDate) => deps.askDayBar(instrument, day)
+    const held = await newestHeld({ calendar, before: possible, look })
     if (!held) throw error
     const { row: bar, answer: older } = held
     return { bar, answer: older, expected: laterOf(bar.trade_date, expected), stale: true }
@@ -130,7 +134,7 @@ async function latestQuote(deps: Shared, known: Known): Promise<Quote> {
     return possible === expected && note ? { ...newest, note } : newest
   }
   if (possible !== expected) {
-    const earlier = await deps.lookUp(deps.askBar(instrument, expected))
+    const earlier = await deps.askDayBar(instrument, expected)
     const [previous] = earlier.rows
     if (previous) {
       return {

@@ -143,6 +143,8 @@ export async function startTestApi(options: TestApiOptions = {}) {
       const { calls } = await control('GET', 'calls')
       return Number(member(member(calls, 'tushare'), api) ?? 0)
     },
+    /** how its calls ended, by interface */
+    outcomes: () => control('GET', 'calls'),
     /** The sandbox itself, for what a test must know about its market. */
     async ask(api: string, params: Json, fields?: string): Promise<Json[]> {
       const response = await fetch(`${sandbox.url}/tushare`, {

@@ -62,6 +62,19 @@ export function barOfDay(instrument: Instrument, date: MarketDate): Question<Bar
   return askBars[api](asked, { key: `${tsCode}:${compact(date)}`, freshUntil: ofDay(api, date) })
 }
 
+/** The bars of all mainland stocks on one day, in one answer. */
+export function everyBarOfDay(date: MarketDate): Question<Bar> {
+  const settled = shanghaiInstant(date, clockOf('daily').settled)
+  return askBars.daily(
+    { date },
+    {
+      key: `all:${compact(date)}`,
+      // The day fills up code by code: until it is settled an answer may lack some.
+      freshUntil: (_, now) => (now < settled ? after(now, 2) : 'forever'),
+    },
+  )
+}
+
 /** The bars of the `days` days up to one, for the newest of them. */
 export function barsUpTo(instrument: Instrument, to: MarketDate, days: number): Question<Bar> {
   const { tsCode, api } = toTushare(instrument)
