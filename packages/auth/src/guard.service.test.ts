@@ -314,6 +314,7 @@ test('a guarded request costs microseconds', async () => {
       route: '/',
       error: undefined,
       fields: {},
+      headers: undefined,
     })
     await guard.admit(c)
     for (let round = 0; round < 10; round += 1) {

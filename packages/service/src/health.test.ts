@@ -4,6 +4,8 @@ import { createHealth } from './health.ts'
 const hangs = () => new Promise<void>(() => {})
 const fails = () => Promise.reject(new Error('connect postgres://app:hunter2@db:5432 refused'))
 
+const closed = async () => ({ ok: false, open_until: '2026-11-21T00:00:00Z' })
+
 describe('health', () => {
   test('is ok when every required check is, and shows their details', async () => {
     const health = createHealth({
@@ -24,8 +26,7 @@ describe('health', () => {
   })
 
   test('a check may say that it is down and give its details all the same', async () => {
-    const check = async () => ({ ok: false, open_until: '2026-11-21T00:00:00Z' })
-    const health = createHealth({ version: '1', checks: [{ name: 'tushare', check }] })
+    const health = createHealth({ version: '1', checks: [{ name: 'tushare', check: closed }] })
     expect(await health()).toMatchObject({
       ok: false,
       checks: { tushare: { ok: false, open_until: '2026-11-21T00:00:00Z' } },

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { Gauge, Histogram } from 'prom-client'
 import { Problem } from './errors.ts'
-import { SafeFields } from './log.ts'
+import { asSafe } from './log.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { redact, redactFields, redactText } from './redact.ts'
@@ -86,8 +86,8 @@ function event(
   route: string,
   status: number,
   durationMs: number,
-): SafeFields {
-  return new SafeFields({
+): object {
+  return asSafe({
     ...redactFields(request.fields),
     method: c.req.method,
     route,

@@ -44,13 +44,15 @@ test('an operator finds the message nobody could handle, with its reason, and re
     applicationName: 'admin-test',
     log,
   })
-  await using _relay = startOutboxRelay({ postgres, bus, log, producer: 'payments' })
-  await using _consumer = bus.consume(consumers.provisionerPaymentSettled, async (event) => {
+  await using running = new AsyncDisposableStack()
+  running.use(startOutboxRelay({ postgres, bus, log, producer: 'payments' }))
+  const consumer = bus.consume(consumers.provisionerPaymentSettled, async (event) => {
     if (event.data.payment_id === 'poison' && !mended) {
       throw new PermanentError('no plan is called gold')
     }
     handled.push(event.data.payment_id)
   })
+  running.use(consumer)
   await postgres.transaction(async (trx) => {
     for (const id of ['poison', 'neighbour']) {
       const settled = {
