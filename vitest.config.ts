@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['{apps,packages,tools}/*/src/**/*.test.ts'],
     setupFiles: ['tools/stack/src/leaked-handles.ts'],
     pool: 'forks',
+    // On two cores the default is one; most of these wait for servers and clocks.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },
