@@ -39,6 +39,7 @@ await runService({ log }, async (scope) => {
   const bus = scope.use(
     await connectBus({ url: config.natsUrl.reveal(), service, log, metrics, streams }),
   )
+  scope.endOn(bus.closed)
 
   const market = scope.use(await openLookUp({ ...config, version, db, log, metrics }))
   const { lookUp } = market

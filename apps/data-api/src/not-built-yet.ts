@@ -8,7 +8,7 @@ import { Problem } from '@twilight/service/errors'
 export function notBuiltYet(what: { zh: string; en: string }): () => never {
   return () => {
     throw new Problem('not_implemented', {
-      detail: `${what.en} is not available yet. Do not retry.`,
+      detail: `Not available yet: ${what.en}. Do not retry.`,
       detailZh: `${what.zh}尚未开放，请勿重试。`,
     })
   }

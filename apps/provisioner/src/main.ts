@@ -32,6 +32,7 @@ await runService({ log }, async (scope) => {
   )
   const { db } = postgres
   const bus = scope.use(await connectBus({ url: config.natsUrl.reveal(), service, log, metrics }))
+  scope.endOn(bus.closed)
   scope.use(startInboxCleanup({ db, log }))
   const guards = createGuards({
     verifier: createAdminVerifier({ db }),

@@ -57,6 +57,14 @@ describe.concurrent('the life of a process', () => {
     })
   }
 
+  test('what only a new process mends stops it in order, with code 1', async () => {
+    await using service = spawnService(echoService, { ...quick, BEHAVIOUR: 'broken' })
+    expect(await service.exited).toBe(1)
+    const messages = service.lines.map(({ msg }) => msg)
+    expect(messages).toContain('broken for good')
+    expect(messages.slice(-3)).toEqual(['draining', 'first resource disposed', 'stopped'])
+  })
+
   test('a start that fails disposes what it had started, says why without the password, and exits with 1', async () => {
     await using service = spawnService(echoService, { ...quick, BEHAVIOUR: 'fail' })
     expect(await service.exited).toBe(1)

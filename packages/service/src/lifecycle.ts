@@ -7,6 +7,8 @@ export type Scope = {
   signal: AbortSignal
   /** hands a resource over to be disposed at the stop, last in first out */
   use: <T extends AsyncDisposable | Disposable>(resource: T) => T
+  /** stops in order, with code 1, when this resolves: something is broken that only a new process mends */
+  endOn: (broken: Promise<Error>) => void
 }
 
 export type ServiceOptions = {
@@ -49,6 +51,14 @@ export async function runService(
     stopped.resolve()
   }
 
+  async function waitForBroken(broken: Promise<Error>): Promise<void> {
+    const error = await broken
+    if (stop.signal.aborted) return
+    process.exitCode = 1
+    log.fatal({ err: error }, 'broken for good')
+    beginStop('broken for good')
+  }
+
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   process.on('uncaughtException', (error, origin) => {
     log.fatal({ err: error, origin }, 'nobody caught this error')
@@ -57,7 +67,11 @@ export async function runService(
   })
 
   try {
-    await start({ signal: stop.signal, use: (resource) => resources.use(resource) })
+    await start({
+      signal: stop.signal,
+      use: (resource) => resources.use(resource),
+      endOn: (broken) => void waitForBroken(broken),
+    })
     await stopped.promise
   } catch (error) {
     if (!stop.signal.aborted) {
