@@ -138,6 +138,8 @@ export async function startTestApi(options: TestApiOptions = {}) {
     /** Makes the next calls of Tushare fail: fault({ endpoint: 'daily', kind: 'http_500' }). */
     fault: (fault: Json) => control('POST', 'faults', { upstream: 'tushare', ...fault }),
     noFaults: () => control('DELETE', 'faults'),
+    /** Lets so many of a hundred calls of the source misbehave in a way of its own choosing. */
+    chaos: (percent: number, seed: number) => control('POST', 'chaos', { percent, seed }),
     /** how often an interface of Tushare was called since the start */
     async calls(api: string): Promise<number> {
       const { calls } = await control('GET', 'calls')

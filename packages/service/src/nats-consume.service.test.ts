@@ -336,12 +336,9 @@ describe('a poison message', () => {
       expect(letters).toHaveLength(2)
       return letters
     }, soon)
-    expect(first).toMatchObject({
-      errorClass: 'crashed',
-      consumer: 'mute',
-      deliveries: 1,
-      aggregate: 'thing:1',
-    })
+    // Both are given up in the same instant, and the server tells of them in either order.
+    expect([first?.aggregate, second?.aggregate].toSorted()).toEqual(['thing:1', 'thing:2'])
+    expect(first).toMatchObject({ errorClass: 'crashed', consumer: 'mute', deliveries: 1 })
     expect(await dropDeadLetter(bus, first?.id ?? '')).toBe(true)
     expect(await dropDeadLetter(bus, first?.id ?? '')).toBe(false)
     await jsm.streams.purge('TEST')
