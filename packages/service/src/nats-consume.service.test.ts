@@ -337,7 +337,7 @@ describe('a poison message', () => {
       return letters
     }, soon)
     // Both are given up in the same instant, and the server tells of them in either order.
-    expect([first?.aggregate, second?.aggregate].toSorted()).toEqual(['thing:1', 'thing:2'])
+    expect(new Set([first?.aggregate, second?.aggregate])).toEqual(new Set(['thing:1', 'thing:2']))
     expect(first).toMatchObject({ errorClass: 'crashed', consumer: 'mute', deliveries: 1 })
     expect(await dropDeadLetter(bus, first?.id ?? '')).toBe(true)
     expect(await dropDeadLetter(bus, first?.id ?? '')).toBe(false)
